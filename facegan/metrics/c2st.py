@@ -155,11 +155,7 @@ def _logits(network: nn.Sequential, images: np.ndarray) -> np.ndarray:
 def compute(inputs: MetricInputs) -> Values:
     """Return the mean accuracy and that of each size, with their intervals."""
     found = c2st(inputs.real_pictures(MAX_PICTURES), inputs.fake_pictures(MAX_PICTURES))
-    return {
-        f"{name}{end}": value
-        for name, estimate in found.items()
-        for end, value in (("", estimate.value), ("_low", estimate.low), ("_high", estimate.high))
-    }
+    return {key: x for name, estimate in found.items() for key, x in estimate.named(name).items()}
 
 
 def fits(inputs: MetricInputs) -> str:

@@ -23,6 +23,10 @@ class Estimate:
     low: float
     high: float
 
+    def named(self, name: str) -> dict[str, float]:
+        """Return the value and the ends under the names that they have in results."""
+        return {name: self.value, f"{name}_low": self.low, f"{name}_high": self.high}
+
 
 def kid(real: np.ndarray, fake: np.ndarray) -> Estimate:
     """Return MMD^2 of features ``N,D`` and ``M,D`` (N, M >= 3) with the kernel (xy / D + 1)^3.
@@ -84,5 +88,4 @@ def _between(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def compute(inputs: MetricInputs) -> Values:
     """Return the metric's value with its interval."""
-    found = kid(inputs.real, inputs.fake)
-    return {"kid": found.value, "kid_low": found.low, "kid_high": found.high}
+    return kid(inputs.real, inputs.fake).named("kid")

@@ -79,5 +79,4 @@ def _classifier(real: np.ndarray, fake: np.ndarray) -> Callable[[np.ndarray], np
 
 def compute(inputs: MetricInputs) -> Values:
     """Return the area with its interval."""
-    found = linear_auc(inputs.real, inputs.fake)
-    return {"linear_auc": found.value, "linear_auc_low": found.low, "linear_auc_high": found.high}
+    return linear_auc(inputs.real, inputs.fake).named("linear_auc")
