@@ -22,15 +22,18 @@ _TAPS = (slice(3, None, -2), slice(2, None, -2))  # of a transposed kernel, for 
 
 def sampling_graph(
     config: GeneratorConfig, image_shape: Sequence[int], z_dim: int, *, arrays: Mapping[str, np.ndarray]
-) -> SamplingGraph:
-    """Return the graph; raise ValueError if the weights are not those of such a generator."""
-    channels, height, width = image_shape
+) -> SamplingGraph | None:
+    """Return the graph, if there is one; raise ValueError if the weights are not of such a generator."""
+    channels, *sides = image_shape
+    factor = 2 ** (len(config.widths) - 1) * config.head
+    height, width = (side // factor for side in sides)
+    if config.excite and (height % 4 or width % 4):
+        return None  # the averages over 4 x 4 places overlap
     num_ws = 1 + len(config.widths) * config.style
     writer = _FastWriter(config, Weights(arrays), z_dim, num_ws=num_ws)
-    factor = 2 ** (len(config.widths) - 1) * config.head
-    picture = writer.picture(channels, height // factor, width // factor)
+    picture = writer.picture(channels, height, width)
     writer.weights.check_all_taken()
-    shape = ("batch", channels, height, width)
+    shape: list[int | str] = ["batch", *image_shape]
     return SamplingGraph(writer.graph.content({"images": (picture, shape)}), num_ws, z_dim, True)
 
 
