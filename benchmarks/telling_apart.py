@@ -34,7 +34,7 @@ def told(text: str) -> None:
 def samples(model: str, count: int, first: int = FIRST_SEED) -> np.ndarray:
     from facegan.models import load
 
-    return np.concatenate(list(load(model).stream(range(first, first + count))))
+    return load(model).images(range(first, first + count))
 
 
 def photos(dataset: str, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -236,14 +236,14 @@ def as_sampler(model: Sampler | str | Path, device: str | torch.device = "cpu") 
     """
     from facegan.sampler import OnnxSampler
 
-    if isinstance(model, (str, Path)):
-        if str(device) == "cpu" and not split_delta(model)[1]:
-            path = resolve(model)
-            if (found := OnnxSampler.load(path)) is not None:
-                found.bundled = path.stem if path.parent == ASSETS else ""
-                return found
-        return as_model(model, device)
-    return model if isinstance(model, OnnxSampler) else as_model(model, device)  # type: ignore[arg-type]
+    if isinstance(model, OnnxSampler):
+        return model
+    if isinstance(model, (str, Path)) and str(device) == "cpu" and not split_delta(model)[1]:
+        path = resolve(model)
+        if (found := OnnxSampler.load(path)) is not None:
+            found.bundled = path.stem if path.parent == ASSETS else ""
+            return found
+    return as_model(model, device)  # type: ignore[arg-type]
 
 
 def as_generator(sampler: Sampler) -> Generator:

@@ -182,11 +182,8 @@ class Classifier:
         name = self._last_layer()
         kept: list[Tensor] = []
         layer = dict(self.module.named_modules())[name]
-        handle = layer.register_forward_pre_hook(lambda _, inputs: kept.append(inputs[0]))
-        try:
+        with layer.register_forward_pre_hook(lambda _, inputs: kept.append(inputs[0])):
             self.logits(x01)
-        finally:
-            handle.remove()
         found = torch.cat(kept[self._calls[name] - 1 :: self._calls[name]])[: len(x01)]
         return found.flatten(2).mean(2) if found.ndim == 4 else found.flatten(1)
 

@@ -102,7 +102,7 @@ class Encoder:
 
     def check(self, model: Generator, name: str) -> Encoder:
         """Return itself; ModelError where it was made for another model (or for one without this delta)."""
-        if self.model_hash not in (*base_hashes(model), *model.hashes):
+        if self.model_hash not in base_hashes(model) and self.model_hash not in model.hashes:
             raise ModelError(
                 f"{name}: an encoder of another model (hash {self.model_hash[:12]}, not {model.hash[:12]}); "
                 "make one with 'facegan train-encoder', or go without: --encoder none"
